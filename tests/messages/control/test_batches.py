@@ -366,9 +366,9 @@ async def test_each_change_is_on_record_and_what_changes_nothing_is_not(process:
         {"state": "canceled"},
     ):  # fmt: skip
         await process.say(batch, **change)
-    for wrong in ({"account": ACCOUNT + 1}, {"batch_id": batch + 1}):
-        asked = {"account": ACCOUNT, "batch_id": batch, "change": BatchChange("paused"), **wrong}
-        assert await process.changes.change(**asked, actor=KEY) is None
+    for account, wrong in ((ACCOUNT + 1, batch), (ACCOUNT, batch + 1)):
+        paused = BatchChange("paused")
+        assert await process.changes.change(account, wrong, paused, actor=KEY) is None
     with pytest.raises(BatchConflict):
         await process.say(batch, state="active")
     rows = await process.world.connection.fetch("SELECT * FROM audit ORDER BY seq")
