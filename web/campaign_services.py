@@ -56,7 +56,9 @@ class StandingReader(Protocol):
 
 
 class CampaignBook(Protocol):
-    """Campaigns. Every method raises StorageDown; changes raise Overloaded and CampaignRefused."""
+    """Campaigns. Every method raises StorageDown; changes raise Overloaded, CampaignRefused, and
+    RevisionDiffers where the actor has seen another revision.
+    """
 
     @property
     def reports(self) -> CampaignReader:
@@ -133,4 +135,6 @@ class ExperimentBook(Protocol):
     async def decide(
         self, actor: CampaignActor, campaign: int, arm: int, reason: str
     ) -> StoredCampaign | None:
-        """The campaign, decided by hand. Raises CampaignRefused, Overloaded."""
+        """The campaign, decided by hand. Raises CampaignRefused, RevisionDiffers,
+        Overloaded.
+        """

@@ -33,9 +33,14 @@ class SegmentBook(Protocol):
         """False: there is none. Raises InUse, VersionDiffers."""
 
     async def change_members(
-        self, actor: SegmentActor, segment_id: int, add: Sequence[Called], remove: Sequence[Called]
+        self,
+        actor: SegmentActor,
+        segment_id: int,
+        add: Sequence[Called],
+        remove: Sequence[Called],
+        version: int | None = None,
     ) -> MembersChanged | None:
-        """None: there is no such segment. Raises WrongKind."""
+        """None: there is no such segment. Raises WrongKind, VersionDiffers."""
 
     async def keep_count(self, segment_id: int, counted: Counted) -> None:
         """Keep what a preview said."""

@@ -54,12 +54,13 @@ class ExperimentDesk:
     ) -> StoredCampaign | None:
         """The campaign, whose remainder gets the text of `arm`; None: there is none.
 
-        Raises CampaignRefused, Overloaded, StorageDown.
+        Raises CampaignRefused, RevisionDiffers, Overloaded, StorageDown.
         """
         async with self._changes.one() as connection:
             before = await store.one(connection, actor.account, campaign, locked=True)
             if before is None:
                 return None
+            actor.check(before)
             if faults := _faults(before, arm):
                 raise CampaignRefused(faults)
             made = Decided(at=self._now(), how=How.BY_HAND, arm=arm, by=actor.name, why=reason)

@@ -40,10 +40,16 @@ _SQL = sql.load("campaigns")
 
 
 class CampaignActor(msgspec.Struct, frozen=True):
-    """Who asks, and for which account."""
+    """Who asks, and for which account. `seen`: the revision that it has to be done to."""
 
     account: int
     name: str  # "key 7"
+    seen: int | None = None
+
+    def check(self, stands: StoredCampaign) -> None:
+        """Raises RevisionDiffers where something else was seen than what stands."""
+        if self.seen not in (None, stands.revision):
+            raise RevisionDiffers(stands.revision)
 
 
 class CampaignRefused(Exception):
@@ -154,7 +160,8 @@ class CampaignDesk:
         text ends its experiment. Raises CampaignRefused, RevisionDiffers.
         """
         async with self.changes.one() as connection:
-            before = await self._found(connection, actor, campaign, Move.EDIT, revision)
+            seen = msgspec.structs.replace(actor, seen=revision)
+            before = await self._found(connection, seen, campaign, Move.EDIT)
             if before is None:
                 return None
             paused = before.state is CampaignState.PAUSED
@@ -176,7 +183,7 @@ class CampaignDesk:
     async def plan(self, actor: CampaignActor, campaign: int) -> Plan | None:
         """Who would get it, once they are planned; None: there is no such campaign.
 
-        Raises CampaignRefused, SegmentRefused.
+        Raises CampaignRefused, SegmentRefused, RevisionDiffers.
         """
         rules = self._rules(actor.account)
         async with self.changes.one(planning=True) as connection:
@@ -213,11 +220,13 @@ class CampaignDesk:
     ) -> tuple[StoredCampaign, list[Verdict | Refused]] | None:
         """Send each arm's text to these numbers, counted in no statistic of the campaign.
 
-        None: there is no such campaign. Raises CampaignRefused, StorageDown, Overloaded.
+        None: there is no such campaign. Raises CampaignRefused, RevisionDiffers, StorageDown,
+        Overloaded.
         """
         found = await self.one(actor.account, campaign)
         if found is None:
             return None
+        actor.check(found)
         if faults := conflict(Move.TEST, found.state):
             raise CampaignRefused(faults)
         arms = await self._letters.facts(actor.account, found.spec)
@@ -230,6 +239,7 @@ class CampaignDesk:
         batch, *ids = self._ids.take(1 + len(letters))
         prepared = [each for each in letters if isinstance(each, Prepared)]
         verdicts = await self._accepter.accept(prepared, batch_id=batch, ids=GivenIds(ids))
+        actor = msgspec.structs.replace(actor, seen=None)  # what was sent cannot be refused
         async with self.changes.one() as connection:
             before = await self._found(connection, actor, campaign, Move.TEST)
             if before is not None and before.version == found.version:
@@ -252,6 +262,7 @@ class CampaignDesk:
         async with self.changes.one() as connection:
             before = await store.one(connection, actor.account, campaign, locked=True)
             assert before is not None  # none is ever deleted
+            actor.check(before)
             if before.version != found.version:
                 raise RevisionDiffers(before.revision)
             asking = self._asking(actor)
@@ -271,7 +282,7 @@ class CampaignDesk:
         self, actor: CampaignActor, campaign: int, reason: str
     ) -> StoredCampaign | None:
         """The campaign once nothing more of it begins its way; None: there is none. Raises
-        CampaignRefused.
+        CampaignRefused, RevisionDiffers.
         """
         async with self.changes.one() as connection:
             if await self._found(connection, actor, campaign, Move.PAUSE) is None:
@@ -288,6 +299,7 @@ class CampaignDesk:
         found = await self.one(actor.account, campaign)
         if found is None:
             return None
+        actor.check(found)
         if faults := conflict(Move.RESUME, found.state):
             raise CampaignRefused(faults)
         arms = await self._gate.look(found)
@@ -306,7 +318,7 @@ class CampaignDesk:
             return await _stands(connection, actor, campaign)
 
     async def cancel(self, actor: CampaignActor, campaign: int) -> Canceled | None:
-        """End it for good; None: there is none. Raises CampaignRefused."""
+        """End it for good; None: there is none. Raises CampaignRefused, RevisionDiffers."""
         async with self.changes.one() as connection:
             if await self._found(connection, actor, campaign, Move.CANCEL) is None:
                 return None
@@ -320,14 +332,14 @@ class CampaignDesk:
         actor: CampaignActor,
         campaign: int,
         move: Move,
-        revision: int | None = None,
     ) -> StoredCampaign | None:
-        """The campaign, locked, if it may make this move."""
+        """The campaign, locked, if it may make this move. Raises CampaignRefused,
+        RevisionDiffers.
+        """
         before = await store.one(connection, actor.account, campaign, locked=True)
         if before is None:
             return None
-        if revision is not None and revision != before.revision:
-            raise RevisionDiffers(before.revision)
+        actor.check(before)
         if faults := conflict(move, before.state):
             raise CampaignRefused(faults)
         return before

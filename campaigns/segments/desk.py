@@ -185,14 +185,26 @@ class SegmentDesk:
         return await self._done(work)
 
     async def change_members(
-        self, actor: SegmentActor, segment_id: int, add: Sequence[Called], remove: Sequence[Called]
+        self,
+        actor: SegmentActor,
+        segment_id: int,
+        add: Sequence[Called],
+        remove: Sequence[Called],
+        version: int | None = None,
     ) -> MembersChanged | None:
-        """Add and remove members of a static one; None: there is none. Raises WrongKind."""
+        """Add and remove members of a static one; None: there is none. `version`: which it has to
+        be. Raises WrongKind, VersionDiffers.
+        """
 
         async def work(connection: Connection) -> MembersChanged | None:
-            before = await shelf.one(connection, actor.account, segment_id)
+            if version is None:
+                before = await shelf.one(connection, actor.account, segment_id)
+            else:
+                before = _found(await shelf.locked(connection, actor.account), segment_id)
             if before is None:
                 return None
+            if version not in (None, before.version):
+                raise VersionDiffers(before.version)
             if before.source is not None:
                 raise WrongKind
             known = await shelf.contacts_of(connection, actor.account, [*add, *remove])

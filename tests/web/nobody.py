@@ -499,7 +499,12 @@ class NoSegments:
         return False
 
     async def change_members(
-        self, actor: SegmentActor, segment_id: int, add: Sequence[Called], remove: Sequence[Called]
+        self,
+        actor: SegmentActor,
+        segment_id: int,
+        add: Sequence[Called],
+        remove: Sequence[Called],
+        version: int | None = None,
     ) -> MembersChanged | None:
         return None
 

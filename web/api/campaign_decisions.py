@@ -51,5 +51,5 @@ class CampaignDecisionsApi:
         campaign = path_id(request, PREFIX, WHAT)
         with told():
             return found(
-                await self._decisions.decide(actor(key), campaign, asked.arm, asked.reason)
+                await self._decisions.decide(actor(key, request), campaign, asked.arm, asked.reason)
             )

@@ -52,8 +52,9 @@ def verb(
         path_parameters=IN_PATH,
         request=request,
         request_optional=request_optional,
+        headers=if_match.MAY,
         answers={200: answer},
-        problems=problems,
+        problems=(*problems, if_match.DIFFERS),
         example=example,
     )
 
@@ -95,6 +96,7 @@ def found(stored: StoredCampaign | None) -> web.Response:
     return shown(stored)
 
 
-def actor(key: StoredKey) -> CampaignActor:
-    """Who asks."""
-    return CampaignActor(key.account, f"key {key.id}")
+def actor(key: StoredKey, request: web.Request | None = None) -> CampaignActor:
+    """Who asks, and what they have seen of the campaign. Raises ProblemError 412."""
+    seen = None if request is None else if_match.seen_version(request)
+    return CampaignActor(key.account, f"key {key.id}", seen)

@@ -150,7 +150,7 @@ class CampaignsApi:
                 request=StartRequest, example={"confirm_recipients": 931},
                 problems=(
                     "state_conflict", "not_tested", "not_planned", "count_changed", "four_eyes",
-                    *AROUND, if_match.DIFFERS,
+                    *AROUND,
                 ),
             ),
             verb(
@@ -167,7 +167,7 @@ class CampaignsApi:
                 example={"override": "the carrier has mended it"},
                 problems=(
                     "state_conflict", "cause_stands", "not_tested", "reason_invalid", "four_eyes",
-                    *AROUND, if_match.DIFFERS,
+                    *AROUND,
                 ),
             ),
             verb(
@@ -207,7 +207,7 @@ class CampaignsApi:
         key = await self._access.key(request, WRITE)
         campaign = path_id(request, PREFIX, WHAT)
         with told():
-            made = await self._campaigns.plan(actor(key), campaign)
+            made = await self._campaigns.plan(actor(key, request), campaign)
         if made is None:
             raise not_found(WHAT)
         return json_response(plan_resource(made))
@@ -221,7 +221,7 @@ class CampaignsApi:
             raise refusal(FieldError("out_of_range", detail, "/to"))
         campaign = path_id(request, PREFIX, WHAT)
         with told():
-            tested = await self._campaigns.test(actor(key), campaign, asked.to)
+            tested = await self._campaigns.test(actor(key, request), campaign, asked.to)
         if tested is None:
             raise not_found(WHAT)
         stored, verdicts = tested
@@ -233,7 +233,9 @@ class CampaignsApi:
         asked = decoded(StartRequest, self._start, await self._bodies.read(request))
         return await self._move(
             request,
-            lambda campaign: self._campaigns.start(actor(key), campaign, asked.confirm_recipients),
+            lambda campaign: self._campaigns.start(
+                actor(key, request), campaign, asked.confirm_recipients
+            ),
         )
 
     async def pause(self, request: web.Request) -> web.Response:
@@ -242,7 +244,8 @@ class CampaignsApi:
         body = await self._bodies.read(request)
         asked = decoded_with_reason(PauseRequest, self._pause, body)
         return await self._move(
-            request, lambda campaign: self._campaigns.pause(actor(key), campaign, asked.reason)
+            request,
+            lambda campaign: self._campaigns.pause(actor(key, request), campaign, asked.reason),
         )
 
     async def resume(self, request: web.Request) -> web.Response:
@@ -253,14 +256,15 @@ class CampaignsApi:
             body = await self._bodies.read(request)
             override = decoded_with_reason(ResumeRequest, self._resume, body, "override").override
         return await self._move(
-            request, lambda campaign: self._campaigns.resume(actor(key), campaign, override)
+            request,
+            lambda campaign: self._campaigns.resume(actor(key, request), campaign, override),
         )
 
     async def cancel(self, request: web.Request) -> web.Response:
         """200 with how many messages can no longer be stopped."""
         key = await self._access.key(request, SEND)
         with told():
-            done = await self._campaigns.cancel(actor(key), path_id(request, PREFIX, WHAT))
+            done = await self._campaigns.cancel(actor(key, request), path_id(request, PREFIX, WHAT))
         if done is None:
             raise not_found(WHAT)
         answer = CanceledCampaign(campaign=resource(done.campaign), in_flight=done.in_flight)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from aiohttp import web
 
-from campaigns.segments.desk import PREFIX, WrongKind
+from campaigns.segments.desk import PREFIX, VersionDiffers, WrongKind
 from campaigns.segments.mistakes import SegmentRefused
 from campaigns.segments.previews import Preview, SegmentTooSlow
 from campaigns.segments.shelf import Called, Counted, StoredSegment
@@ -31,6 +31,7 @@ from web.api.segment_shapes import (
     preview_resource,
 )
 from web.api.segments import IN_PATH, ONE, PATH, READ, SOURCE_PROBLEMS, WHAT, WRITE, actor, problem
+from web.edge import if_match
 from web.edge.access import Access
 from web.edge.arguments import decoded, not_found, path_id, refusal
 from web.edge.bodies import BodyReader
@@ -86,8 +87,9 @@ class SegmentCountsApi:
                 path_parameters=IN_PATH,
                 request=SavedPreviewRequest,
                 request_optional=True,
+                headers=if_match.MAY,
                 answers={200: PreviewResource},
-                problems=_PREVIEW_PROBLEMS,
+                problems=(*_PREVIEW_PROBLEMS, if_match.DIFFERS),
                 example={"sample": 5},
             ),
             *self._of_members(),
@@ -116,8 +118,9 @@ class SegmentCountsApi:
                 scope=WRITE,
                 path_parameters=IN_PATH,
                 request=MembersRequest,
+                headers=if_match.MAY,
                 answers={200: MembersAnswer},
-                problems=("segment_wrong_kind", "batch_size", "member_invalid"),
+                problems=("segment_wrong_kind", "batch_size", "member_invalid", if_match.DIFFERS),
                 example=_ADDED,
             ),
         ]
@@ -135,9 +138,12 @@ class SegmentCountsApi:
         asked = SavedPreviewRequest()
         if request.can_read_body:
             asked = decoded(SavedPreviewRequest, self._saved, await self._bodies.read(request))
+        seen = if_match.seen_version(request)
         segment = await self._segments.one(key.account, path_id(request, PREFIX, WHAT))
         if segment is None:
             raise not_found(WHAT)
+        if seen not in (None, segment.version):
+            raise if_match.differs(segment.version)
         source, itself = _source(segment)
         found = await self._counted(key.account, source, asked.sample, itself)
         counted = Counted(
@@ -187,8 +193,10 @@ class SegmentCountsApi:
             raise refusal(faults)
         segment_id = path_id(request, PREFIX, WHAT)
         try:
-            done = await self._segments.change_members(actor(key), segment_id, add, remove)
-        except WrongKind as refused:
+            done = await self._segments.change_members(
+                actor(key), segment_id, add, remove, if_match.seen_version(request)
+            )
+        except (WrongKind, VersionDiffers) as refused:
             raise problem(refused) from None
         if done is None:
             raise not_found(WHAT)

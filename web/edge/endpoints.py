@@ -12,6 +12,7 @@ from types import MappingProxyType
 import msgspec
 from aiohttp import web
 
+from web.edge import if_match
 from web.edge.cursors import PageQuery
 from web.edge.parameters import unknown_parameters
 from web.edge.problems import ProblemError
@@ -119,6 +120,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             codes.append("quota_exceeded")
         if self.path_parameters:
             codes.append("not_found")
+            if self.method != "GET":
+                codes.append(if_match.DIFFERS)
         return tuple(dict.fromkeys([*codes, *self.problems]))
 
 
@@ -146,6 +149,15 @@ def mount(app: web.Application, endpoints: Iterable[Endpoint], may: KeyCheck) ->
             app.router.add_route(endpoint.method, path, handler)
 
 
+def _ignored(endpoint: Endpoint) -> Mapping[str, tuple[str, str]]:
+    """Headers that would be without effect, each with the code and the words of its refusal."""
+    refused: dict[str, tuple[str, str]] = {}
+    if endpoint.method != "GET" and endpoint.path_parameters:
+        detail = "it has no versions: leave If-Match out"
+        refused[if_match.HEADER] = (if_match.DIFFERS, detail)
+    return {name: told for name, told in refused.items() if name not in endpoint.headers}
+
+
 def _guarded(endpoint: Endpoint, may: KeyCheck) -> Handler:
     """The handler, behind the refusal of whatever the record does not name.
 
@@ -154,15 +166,19 @@ def _guarded(endpoint: Endpoint, may: KeyCheck) -> Handler:
     handler = endpoint.handler
     no_query = endpoint.query is None
     no_body = endpoint.request is None and endpoint.file is None
-    if not (no_query or no_body):
+    ignored = _ignored(endpoint)
+    if not (no_query or no_body or ignored):
         return handler
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         unknown = no_query and bool(request.query_string)
-        if not unknown and not (no_body and request.body_exists):
+        meant = next((name for name in ignored if name in request.headers), None)
+        if not unknown and meant is None and not (no_body and request.body_exists):
             return await handler(request)
         if endpoint.scope is not None:
             await may(request, endpoint.scope)
+        if meant is not None:
+            raise ProblemError(*ignored[meant])
         if unknown:
             names = list(request.query) or [request.query_string]
             raise unknown_parameters(names, endpoint.instead)

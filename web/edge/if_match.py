@@ -30,6 +30,17 @@ REQUEST_HEADERS: Mapping[str, object] = MappingProxyType(
         ]
     }
 )
+MAY: Mapping[str, object] = MappingProxyType(
+    {
+        HEADER: Annotated[
+            str | None,
+            Meta(
+                description="The ETag that was seen: what has changed since is left alone, by 412.",
+                examples=['"3"'],
+            ),
+        ]
+    }
+)
 ANSWER_HEADERS: Mapping[str, str] = MappingProxyType({"ETag": "The version, for `If-Match`."})
 _TAG = re.compile(r'"(\d{1,9})"')
 
