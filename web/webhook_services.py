@@ -22,8 +22,10 @@ class WebhookEndpoints(Protocol):
     def url_fault(self, url: str) -> str | None:
         """Why this URL may not be asked; None: it may."""
 
-    async def create(self, actor: Actor, wish: EndpointWish) -> Endpoint:
-        """Raises TooMany."""
+    async def create(
+        self, actor: Actor, wish: EndpointWish, endpoint_id: int | None = None
+    ) -> Endpoint:
+        """With an id that is stored already, that one. Raises TooMany."""
 
     async def get(self, account: int, endpoint_id: int) -> Endpoint | None:
         """One of this account."""

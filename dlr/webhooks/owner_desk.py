@@ -73,11 +73,19 @@ class OwnerDesk:
             return str(refused)
         return None
 
-    async def create(self, actor: Actor, wish: EndpointWish) -> Endpoint:
-        """Stored, and told of whatever happens from now on. Raises TooMany, StorageDown."""
+    async def create(
+        self, actor: Actor, wish: EndpointWish, endpoint_id: int | None = None
+    ) -> Endpoint:
+        """Stored, and told of whatever happens from now on. With an id that is stored already, that
+        one. Raises TooMany, StorageDown.
+        """
+        if endpoint_id is not None:
+            stored = await self.get(actor.account, endpoint_id)
+            if stored is not None:
+                return stored
         now = self._now()
         endpoint = Endpoint(
-            id=self._ids.next(),
+            id=self._ids.next() if endpoint_id is None else endpoint_id,
             account=actor.account,
             url=wish.url,
             events=wish.events,

@@ -32,7 +32,7 @@ from smsgate_client.retries import retry_after
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SEND = calls.send(NewMessage("+8613812345678", "Hello"), None)
-RECORD = calls.consent(NewConsent("+8613812345678", "granted", "form"))
+RECORD = calls.consent(NewConsent("+8613812345678", "granted", "form"), None)
 
 chances = st.floats(0, 1)
 

@@ -402,7 +402,9 @@ class NoWebhooks:
     def url_fault(self, url: str) -> str | None:
         return None if url.startswith("https://") else "expected https://"
 
-    async def create(self, actor: Actor, wish: EndpointWish) -> Endpoint:
+    async def create(
+        self, actor: Actor, wish: EndpointWish, endpoint_id: int | None = None
+    ) -> Endpoint:
         now = datetime(2026, 7, 1, tzinfo=UTC)
         wished = msgspec.structs.asdict(wish)
         secrets = (Secret(wished.pop("key")),)

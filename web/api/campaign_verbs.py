@@ -19,6 +19,7 @@ from web.api.campaign_views import IN_PATH, ONE, WHAT, shown
 from web.edge import if_match
 from web.edge.arguments import not_found, read_body, refusal
 from web.edge.endpoints import Endpoint, Handler
+from web.edge.idempotent import REPEAT_PROBLEMS, REQUEST_HEADERS
 from web.edge.keys import StoredKey
 from web.edge.reveals import reason_fault
 
@@ -39,9 +40,10 @@ def verb(
     description: str = "",
     request: type[msgspec.Struct] | None = None,
     request_optional: bool = False,
+    once: bool = False,
     example: dict[str, object] | None = None,
 ) -> Endpoint:
-    """What is done to one campaign."""
+    """What is done to one campaign. `once`: under an Idempotency-Key."""
     return Endpoint(
         method="POST",
         path=f"{ONE}/{name}",
@@ -52,9 +54,9 @@ def verb(
         path_parameters=IN_PATH,
         request=request,
         request_optional=request_optional,
-        headers=if_match.MAY,
+        headers={**if_match.MAY, **(REQUEST_HEADERS if once else {})},
         answers={200: answer},
-        problems=(*problems, if_match.DIFFERS),
+        problems=(*problems, if_match.DIFFERS, *(REPEAT_PROBLEMS if once else ())),
         example=example,
     )
 

@@ -138,7 +138,7 @@ class CampaignsApi:
             ),
             verb(
                 "test", self.test, "Send its texts to some numbers", WRITE, TestAnswer,
-                request=TestRequest, example={"to": ["+8613812345678"]},
+                request=TestRequest, example={"to": ["+8613812345678"]}, once=True,
                 problems=(
                     "state_conflict", "lint_failed", "template_unknown", "template_param_unfit",
                     "number_invalid", "text_too_long", "route_unavailable", "out_of_range",
@@ -215,7 +215,13 @@ class CampaignsApi:
     async def test(self, request: web.Request) -> web.Response:
         """200 with each text, once they are stored."""
         key = await self._access.key(request, WRITE)
-        asked = decoded(TestRequest, self._test, await self._bodies.read(request))
+        body = await self._bodies.read(request)
+        return await self._idempotent.answer(
+            request, key.account, body, lambda _: self._tested(request, key, body)
+        )
+
+    async def _tested(self, request: web.Request, key: StoredKey, body: bytes) -> web.Response:
+        asked = decoded(TestRequest, self._test, body)
         if not 1 <= len(asked.to) <= TESTS_MAX:
             detail = f"to names 1 to {TESTS_MAX} numbers"
             raise refusal(FieldError("out_of_range", detail, "/to"))

@@ -25,7 +25,9 @@ from web.edge.access import Access
 from web.edge.arguments import read_body, refusal
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint
+from web.edge.idempotent import REPEAT_PROBLEMS, REQUEST_HEADERS, IdempotentRequests
 from web.edge.json_answers import json_response
+from web.edge.keys import StoredKey
 from web.edge.parameters import QueryReader, held
 from web.edge.reveals import (
     REASON_HEADER,
@@ -141,6 +143,7 @@ class ConsentsApi:
         self._body = msgspec.json.Decoder(ConsentRequest)
         self._query = QueryReader(ConsentQuery)
         self._reveals = Reveals(services.reveals)
+        self._idempotent = IdempotentRequests(services.idempotency)
 
     def routes(self) -> list[Endpoint]:
         """The endpoints, for server.py to mount."""
@@ -165,8 +168,9 @@ class ConsentsApi:
                 "consent by `require_consent`.",
                 scope=WRITE,
                 request=ConsentRequest,
+                headers=REQUEST_HEADERS,
                 answers={201: ConsentResource},
-                problems=("number_invalid", "out_of_range", "address_invalid"),
+                problems=("number_invalid", "out_of_range", "address_invalid", *REPEAT_PROBLEMS),
                 example=_EXAMPLE,
             ),
         ]
@@ -174,8 +178,13 @@ class ConsentsApi:
     async def record(self, request: web.Request) -> web.Response:
         """Record one word. 201 once it is committed."""
         key = await self._access.key(request, WRITE)
-        word = self._word(await self._bodies.read(request))
-        recorded = await self._services.consents.record(key.account, word)
+        body = await self._bodies.read(request)
+        return await self._idempotent.answer(
+            request, key.account, body, lambda _: self._record(key, body)
+        )
+
+    async def _record(self, key: StoredKey, body: bytes) -> web.Response:
+        recorded = await self._services.consents.record(key.account, self._word(body))
         return json_response(_resource(recorded), status=201)
 
     async def entries(self, request: web.Request) -> web.Response:

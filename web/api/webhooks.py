@@ -39,6 +39,7 @@ from web.edge.bodies import BodyReader
 from web.edge.cursors import PageQuery
 from web.edge.endpoints import Answer, Handler
 from web.edge.endpoints import Endpoint as Door
+from web.edge.idempotent import REPEAT_PROBLEMS, REQUEST_HEADERS, Claim, IdempotentRequests
 from web.edge.json_answers import json_response
 from web.edge.keys import StoredKey
 from web.edge.parameters import QueryReader
@@ -85,6 +86,7 @@ class WebhooksApi:
         self._access = access
         self._bodies = bodies
         self._query = QueryReader(PageQuery)
+        self._idempotent = IdempotentRequests(services.idempotency)
         self._new = msgspec.json.Decoder(EndpointRequest)
         self._patch = msgspec.json.Decoder(EndpointPatch)
         self._rotate = msgspec.json.Decoder(RotateRequest)
@@ -110,8 +112,14 @@ class WebhooksApi:
                 "answer only. It hears of what happens after the answer.",
                 scope=WRITE,
                 request=EndpointRequest,
+                headers=REQUEST_HEADERS,
                 answers={201: NewKeyResource},
-                problems=(*FIELD_PROBLEMS, "secret_invalid", "webhook_endpoints_max"),
+                problems=(
+                    *FIELD_PROBLEMS,
+                    *REPEAT_PROBLEMS,
+                    "secret_invalid",
+                    "webhook_endpoints_max",
+                ),
                 example=EXAMPLE,
             ),
             *self._actions(),
@@ -205,7 +213,16 @@ class WebhooksApi:
     async def create(self, request: web.Request) -> web.Response:
         """201 once it is told of everything."""
         key = await self._access.key(request, WRITE)
-        read = read_body(EndpointRequest, self._new, await self._bodies.read(request))
+        body = await self._bodies.read(request)
+        answer = await self._idempotent.answer(
+            request, key.account, body, lambda claim: self._create(key, body, claim)
+        )
+        answer.headers.update(NO_STORE)  # a replay tells the secret, too
+        return answer
+
+    async def _create(self, key: StoredKey, body: bytes, claim: Claim | None) -> web.Response:
+        claimed = None if claim is None else await claim(1)
+        read = read_body(EndpointRequest, self._new, body)
         asked, faults = read.body, read.faults
         if asked is not None:
             check_request(asked, faults, self._desk.url_fault)
@@ -224,13 +241,14 @@ class WebhooksApi:
             key=asked.secret or new_key(asked.signing),
         )
         try:
-            endpoint = await self._desk.create(Actor(key.account, key.id), wish)
+            endpoint = await self._desk.create(
+                Actor(key.account, key.id), wish, None if claimed is None else claimed.ids[0]
+            )
         except TooMany:
             detail = f"an account has at most {ENDPOINTS_MAX} endpoints"
             raise ProblemError("webhook_endpoints_max", detail) from None
         answer = with_secret(endpoint)
-        location = {"Location": f"{PATH}/{answer.id}"}
-        return json_response(answer, status=201, headers=NO_STORE | location)
+        return json_response(answer, status=201, headers={"Location": f"{PATH}/{answer.id}"})
 
     async def one(self, request: web.Request) -> web.Response:
         """As it stands."""

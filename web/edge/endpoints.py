@@ -14,6 +14,7 @@ from aiohttp import web
 
 from web.edge import if_match
 from web.edge.cursors import PageQuery
+from web.edge.idempotent import HEADER as IDEMPOTENCY_KEY
 from web.edge.parameters import unknown_parameters
 from web.edge.problems import ProblemError
 
@@ -79,6 +80,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     query: type[msgspec.Struct] | None = None
     path_parameters: Mapping[str, object] = MappingProxyType({})  # name -> annotated type
     headers: Mapping[str, object] = MappingProxyType({})  # of the request: name -> annotated type
+    repeat: str = ""  # of a POST without Idempotency-Key: why it is safe to repeat
     instead: str = ""  # what somebody who looks for a parameter here may have meant
     limited: bool = False  # counted against the account's requests_rate
     problems: tuple[str, ...] = ()
@@ -116,6 +118,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             codes += _WITH_QUERY
             if issubclass(self.query, PageQuery):
                 codes.append("cursor_invalid")
+        if self.method == "POST" and IDEMPOTENCY_KEY not in self.headers:
+            codes.append("idempotency_key_unused")
         if self.limited:
             codes.append("quota_exceeded")
         if self.path_parameters:
@@ -155,6 +159,9 @@ def _ignored(endpoint: Endpoint) -> Mapping[str, tuple[str, str]]:
     if endpoint.method != "GET" and endpoint.path_parameters:
         detail = "it has no versions: leave If-Match out"
         refused[if_match.HEADER] = (if_match.DIFFERS, detail)
+    if endpoint.method == "POST":
+        detail = f"this takes no {IDEMPOTENCY_KEY}, since {endpoint.repeat}"
+        refused[IDEMPOTENCY_KEY] = ("idempotency_key_unused", detail)
     return {name: told for name, told in refused.items() if name not in endpoint.headers}
 
 

@@ -18,6 +18,7 @@ from storage.faults import RETRY_AFTER_SECONDS
 from web.edge.campaign_problems import CAMPAIGN_KINDS
 from web.edge.link_problems import LINK_KINDS
 from web.edge.problem_kind import ProblemKind
+from web.edge.repeat_problems import REPEAT_KINDS
 from web.edge.version_problems import VERSION_KINDS
 
 CONTENT_TYPE = "application/problem+json"
@@ -33,26 +34,16 @@ KINDS: Mapping[str, ProblemKind] = MappingProxyType(
     {
         **LINK_KINDS,
         **CAMPAIGN_KINDS,
+        **REPEAT_KINDS,
         **VERSION_KINDS,
         "malformed_json": ProblemKind(400, "Malformed JSON", "Send one UTF-8 JSON document."),
         "malformed_request": ProblemKind(400, "Malformed request", "Correct the HTTP request."),
-        "idempotency_key_invalid": ProblemKind(
-            400,
-            "Malformed Idempotency-Key",
-            "Send one key of 1 to 255 letters, digits, _ : -; not an empty one.",
-        ),
-        "idempotency_in_progress": ProblemKind(
-            409, "Request in progress", "Send the same request again after Retry-After seconds."
-        ),
         "not_unconfirmed": ProblemKind(
             409,
             "Message not in doubt",
             "Ask for the message; only `unconfirmed` ones are resolved.",
         ),
         "message_expired": ProblemKind(409, "Message expired", "Drop it, or send a new message."),
-        "idempotency_key_reused": ProblemKind(
-            422, "Idempotency-Key used for another request", "Make a new key for a new request."
-        ),
         "key_missing": ProblemKind(
             401, "API key missing", "Send `Authorization: Bearer sk_…` (`smsgate keys create`)."
         ),

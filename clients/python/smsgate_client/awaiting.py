@@ -138,9 +138,9 @@ class Consents(Noun):
         """Entries that fit, the latest recorded first."""
         return self._client.each(calls.listed(under("consents"), p.Consent, **which))
 
-    async def record(self, new: NewConsent) -> p.Consent:
+    async def record(self, new: NewConsent, *, idempotency_key: str | None = None) -> p.Consent:
         """Add an entry. Not repeated if its answer is lost: look before you do."""
-        return await self._client.run(calls.consent(new))
+        return await self._client.run(calls.consent(new, idempotency_key))
 
     async def proof(self, number: str, *, reveal: bool = False, reason: str = "") -> p.Proof:
         """All that is on record of one number: consents, replies, complaints, suppressions."""
@@ -272,9 +272,11 @@ class WebhookEndpoints(Noun):
         """Each, the oldest first."""
         return self._client.each(calls.listed(under("webhook-endpoints"), e.Endpoint, **pages))
 
-    async def create(self, new: e.NewEndpoint) -> e.NewEndpointKey:
+    async def create(
+        self, new: e.NewEndpoint, *, idempotency_key: str | None = None
+    ) -> e.NewEndpointKey:
         """Tell events to a URL. Keep the secret: no other answer has it."""
-        return await self._client.run(calls.new_endpoint(new))
+        return await self._client.run(calls.new_endpoint(new, idempotency_key))
 
     async def get(self, endpoint_id: str) -> e.Endpoint:
         """One as it stands; raises NotFound."""

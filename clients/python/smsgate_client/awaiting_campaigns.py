@@ -45,9 +45,11 @@ class Campaigns(Noun):
         """Say who would get it."""
         return await self._client.run(campaign_calls.plan(campaign_id))
 
-    async def test(self, campaign_id: str, numbers: Sequence[str]) -> c.CampaignTest:
+    async def test(
+        self, campaign_id: str, numbers: Sequence[str], *, idempotency_key: str | None = None
+    ) -> c.CampaignTest:
         """Send the text of each arm to these numbers. A lost answer is not asked for again."""
-        return await self._client.run(campaign_calls.test(campaign_id, numbers))
+        return await self._client.run(campaign_calls.test(campaign_id, numbers, idempotency_key))
 
     async def start(self, campaign_id: str, *, confirm_recipients: int) -> c.Campaign:
         """Start it, with the number that the plan names."""

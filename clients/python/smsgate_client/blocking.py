@@ -136,9 +136,9 @@ class Consents(Noun):
         """Entries that fit, the latest recorded first."""
         return self._client.each(calls.listed(under("consents"), p.Consent, **which))
 
-    def record(self, new: NewConsent) -> p.Consent:
+    def record(self, new: NewConsent, *, idempotency_key: str | None = None) -> p.Consent:
         """Add an entry. Not repeated if its answer is lost: look before you do."""
-        return self._client.run(calls.consent(new))
+        return self._client.run(calls.consent(new, idempotency_key))
 
     def proof(self, number: str, *, reveal: bool = False, reason: str = "") -> p.Proof:
         """All that is on record of one number: consents, replies, complaints, suppressions."""
@@ -266,9 +266,9 @@ class WebhookEndpoints(Noun):
         """Each, the oldest first."""
         return self._client.each(calls.listed(under("webhook-endpoints"), e.Endpoint, **pages))
 
-    def create(self, new: e.NewEndpoint) -> e.NewEndpointKey:
+    def create(self, new: e.NewEndpoint, *, idempotency_key: str | None = None) -> e.NewEndpointKey:
         """Tell events to a URL. Keep the secret: no other answer has it."""
-        return self._client.run(calls.new_endpoint(new))
+        return self._client.run(calls.new_endpoint(new, idempotency_key))
 
     def get(self, endpoint_id: str) -> e.Endpoint:
         """One as it stands; raises NotFound."""

@@ -43,9 +43,11 @@ class Campaigns(Noun):
         """Say who would get it."""
         return self._client.run(campaign_calls.plan(campaign_id))
 
-    def test(self, campaign_id: str, numbers: Sequence[str]) -> c.CampaignTest:
+    def test(
+        self, campaign_id: str, numbers: Sequence[str], *, idempotency_key: str | None = None
+    ) -> c.CampaignTest:
         """Send the text of each arm to these numbers. A lost answer is not asked for again."""
-        return self._client.run(campaign_calls.test(campaign_id, numbers))
+        return self._client.run(campaign_calls.test(campaign_id, numbers, idempotency_key))
 
     def start(self, campaign_id: str, *, confirm_recipients: int) -> c.Campaign:
         """Start it, with the number that the plan names."""

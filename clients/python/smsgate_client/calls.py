@@ -156,9 +156,9 @@ def preview(messages: Sequence[object]) -> Call[a.Preview]:
     return post(under("messages", "preview"), a.Preview, {"messages": messages})
 
 
-def consent(new: object) -> Call[p.Consent]:
-    """Said twice it stands in the ledger twice: a lost answer is told, not asked for again."""
-    return post(under("consents"), p.Consent, new, repeatable=False)
+def consent(new: object, key: str | None) -> Call[p.Consent]:
+    """A gateway that ended in between may have it all the same, and would store another."""
+    return post(under("consents"), p.Consent, new, key=key or new_key(), repeatable=False)
 
 
 def complain(new: object) -> Call[p.Complaint]:
@@ -312,9 +312,8 @@ def new_version(template_id: str, new: object, key: str | None) -> Call[t.Templa
     return post(path, t.Template, new, key=key or new_key())
 
 
-def new_endpoint(new: object) -> Call[e.NewEndpointKey]:
-    """Asked for twice there are two, each with a secret."""
-    return post(under("webhook-endpoints"), e.NewEndpointKey, new, repeatable=False)
+def new_endpoint(new: object, key: str | None) -> Call[e.NewEndpointKey]:
+    return post(under("webhook-endpoints"), e.NewEndpointKey, new, key=key or new_key())
 
 
 def change_endpoint(endpoint_id: str, changes: Mapping[str, object]) -> Call[e.Endpoint]:

@@ -30,8 +30,9 @@ def plan(campaign_id: str) -> Call[c.CampaignPlan]:
     return post(under("campaigns", campaign_id, "plan"), c.CampaignPlan)
 
 
-def test(campaign_id: str, numbers: Sequence[str]) -> Call[c.CampaignTest]:
-    return _moved(campaign_id, "test", c.CampaignTest, {"to": numbers})
+def test(campaign_id: str, numbers: Sequence[str], key: str | None) -> Call[c.CampaignTest]:
+    asked = _moved(campaign_id, "test", c.CampaignTest, {"to": numbers})
+    return replace(asked, idempotency_key=key or new_key())
 
 
 def start(campaign_id: str, recipients: int) -> Call[c.Campaign]:
