@@ -87,6 +87,27 @@ async def message_counts(
     }
 
 
+async def batch_counts(
+    connection: Connection, account: int, batch: int, until_id: int
+) -> dict[str, int]:
+    """Messages of one batch under the names of COUNTS; empty where it has none. `until_id`: its
+    last id.
+
+    In the caller's transaction, or ValueError. The planner knows nothing of tables that were filled
+    just now. It would go through all submissions for each message.
+    """
+    if not connection.is_in_transaction():
+        raise ValueError("how a batch is counted is set for a transaction")
+    await connection.execute(
+        "SET LOCAL enable_nestloop = off; SET LOCAL plan_cache_mode = force_custom_plan"
+    )
+    groups = await message_counts(
+        connection, Span(batch, until_id + 1, account=account, batch=batch)
+    )
+    await connection.execute("SET LOCAL enable_nestloop = on; SET LOCAL plan_cache_mode = auto")
+    return total_of(groups) if groups else {}
+
+
 async def messages_within(
     connection: Connection, since_id: int, until_id: int, most: int, account: int | None = None
 ) -> int:

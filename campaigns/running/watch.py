@@ -19,7 +19,7 @@ from campaigns.running.outages import DOWN_MAX, Outages, waits_for
 from campaigns.running.schedule import CANARY_MAX, late
 from campaigns.running.states import CampaignState, Move, after
 from dlr.reasons import Reason
-from dlr.report import Span, message_counts, total_of
+from dlr.report import batch_counts
 from messages.control import waves
 from storage import sql
 from storage.ids import EPOCH_UNIX_MS
@@ -184,10 +184,7 @@ async def wave_counts(connection: Connection, account: int, batch: int) -> Count
     until_id = await connection.fetchval(_SQL["wave_reach_of"], batch)
     if until_id is None:  # its messages are gone
         return Counts()
-    groups = await message_counts(
-        connection, Span(batch, until_id + 1, account=account, batch=batch)
-    )
-    counts = total_of(groups) if groups else {}
+    counts = await batch_counts(connection, account, batch, until_id)
     words = await connection.fetchrow(_SQL["wave_words"], batch, Reason.OPTED_OUT, EPOCH_UNIX_MS)
     assert words is not None  # an aggregate
     failed = sum(counts.get(name, 0) for name in ("undelivered", "rejected", "expired", "failed"))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from dlr.report import Span, message_counts, total_of
+from dlr.report import batch_counts
 from dlr.status import Status
 from dlr.webhooks.changes import happened, tell
 from storage import sql
@@ -84,12 +84,8 @@ class BatchCompletion:
         )
         if not ended:
             return False
-        span = Span(batch["id"], batch["until_id"] + 1, account=batch["account"], batch=batch["id"])
-        groups = await message_counts(connection, span)
-        data = {
-            "id": format_id("bat", batch["id"]),
-            "counts": total_of(groups) if groups else {},
-        }
+        counts = await batch_counts(connection, batch["account"], batch["id"], batch["until_id"])
+        data = {"id": format_id("bat", batch["id"]), "counts": counts}
         event = happened(KIND, batch["account"], now, data, subject=batch["id"])
         await tell(connection, [event], self._ids)
         return True

@@ -16,14 +16,14 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.outbox.batch_feed import BatchFeed
 from dispatch.queue.batch_pace import BatchPace
 from dispatch.wire.connector_dispatch import ConnectorDispatch
-from dlr.report import Span, message_counts, total_of
+from dlr.report import batch_counts
 from messages.control.batches import BatchChange, BatchChanges, BatchView, read_batch
 from messages.control.cancel import CancelOutcome, MessageCanceler, SentAnew
 from messages.control.finish import batch_finish
 from messages.control.look import ControlLook
 from messages.control.watch import BatchWatch
 from storage.ids import IdSource, time_of
-from storage.pool import Connection, Database
+from storage.pool import Database
 from storage.reading import ReportTooSlow, reading
 
 
@@ -115,7 +115,7 @@ class Control:
             ):
                 view = await read_batch(connection, account, batch_id)
                 if view is not None:
-                    view.counts = await _counts(connection, account, view)
+                    view.counts = await batch_counts(connection, account, view.id, view.until_id)
                     now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC)
                     view.expected_finish_at = await batch_finish(
                         connection, view, self.paces(), now
@@ -131,11 +131,3 @@ class Control:
     def _changed(self) -> None:
         if self._watch is not None:
             self._watch.look()
-
-
-async def _counts(connection: Connection, account: int, batch: BatchView) -> dict[str, int]:
-    """Messages by outcome. Reads the ids of this batch only."""
-    await connection.execute("SET LOCAL enable_nestloop = off")  # as the reports do, and why
-    span = Span(batch.id, batch.until_id + 1, account=account, batch=batch.id)
-    groups = await message_counts(connection, span)
-    return total_of(groups) if groups else {}

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from campaigns.running.desk import CampaignRefused
+from campaigns.running.guard import Counts
 from campaigns.running.states import CampaignState
 from campaigns.running.watch import END_CAME, wave_counts
 from messages.batch_states import BatchState
 from storage.pool import Connection
-from tests.campaigns.running.shop import AUTHOR, shopping
+from tests.campaigns.running.shop import AUTHOR, Shop, shopping
 from tests.messages.accept.world import ACCOUNT
 
 
@@ -43,11 +44,16 @@ async def test_opt_outs_by_words_and_by_pages_are_counted_once_each(database_url
             shop.ids.next(), ACCOUNT, messages[4]["id"],
         )  # fmt: skip
         batch = messages[0]["batch_id"]
-        counts = await wave_counts(shop.connection, ACCOUNT, batch)
+        counts = await judged(shop, batch)
         assert (counts.sent, counts.unsubscribed, counts.complaints) == (5, 3, 1)
         # Another number key has given the messages other indexes already.
         await shop.connection.execute("UPDATE message SET to_idx = sha256(to_idx)")
-        assert await wave_counts(shop.connection, ACCOUNT, batch) == counts
+        assert await judged(shop, batch) == counts
+
+
+async def judged(shop: Shop, batch: int) -> Counts:
+    async with shop.connection.transaction():
+        return await wave_counts(shop.connection, ACCOUNT, batch)
 
 
 async def test_what_still_waits_at_the_end_is_not_sent_after_it(database_url: str) -> None:

@@ -32,10 +32,10 @@ def completion(world: World) -> BatchCompletion:
     )  # fmt: skip
 
 
-async def batch(world: World, *, account: int = 1) -> tuple[int, list[int]]:
-    """One of two messages that wait."""
+async def batch(world: World, *, account: int = 1, size: int = 2) -> tuple[int, list[int]]:
+    """One of so many messages that wait."""
     batch_id = world.ids.next()
-    messages = world.messages(2)
+    messages = world.messages(size)
     for message in messages:
         message.account = account
     await world.store(messages)
@@ -92,4 +92,36 @@ async def test_nobody_asks_for_what_is_being_accepted_or_long_past(world: World)
             wall_ms=partial(int, wall), ended=lambda _: None,
         )  # fmt: skip
         assert await step.look() == found
+    assert await completion(world).look() == 1
+
+
+async def test_a_large_batch_is_told_although_its_tables_have_no_statistics(world: World) -> None:
+    """As each day's have not, when its first batch is through."""
+    await somebody_asks(world.connection, "batch.*")
+    for parent in ("message", "submission"):
+        for leaf in await world.connection.fetch(
+            "SELECT inhrelid::regclass::text AS name FROM pg_inherits"
+            " WHERE inhparent = $1::regclass", parent,
+        ):  # fmt: skip
+            await world.connection.execute(
+                f"ALTER TABLE {leaf['name']} SET (autovacuum_enabled = off)"
+            )
+    _, ids = await batch(world, size=20_000)
+    await world.connection.execute("DELETE FROM outbox WHERE id = ANY($1)", ids)
+    now = datetime.now(UTC)
+    rows = [
+        SubmissionRow(
+            id=world.ids.next(),
+            message_id=each,
+            part=1,
+            parts=1,
+            account=1,
+            category=1,
+            connector=CONNECTOR,
+            status=Status.DELIVERED,
+            submitted_at=now,
+        )
+        for each in ids
+    ]
+    await insert_submissions(world.connection, rows)
     assert await completion(world).look() == 1
