@@ -1,4 +1,4 @@
-"""Why each POST that takes no Idempotency-Key is safe to send again.
+"""What a POST that is not answered under its Idempotency-Key does when it is sent again.
 
 Owns these words. Must not know a handler: endpoints are named by their operation.
 """
@@ -14,7 +14,11 @@ from web.edge.endpoints import Endpoint
 
 _NOTHING = "it stores nothing"
 _STATE = "a repeat finds it done"
-REPEATS: Mapping[str, str] = MappingProxyType(
+_AGAIN = "each request tells it again"
+_NEWER = "each request makes a newer secret"
+
+# These keep what the header asks for by themselves, so it may be there.
+SAFE: Mapping[str, str] = MappingProxyType(
     {
         "post_messages_resolve": "what is no longer in doubt is left alone",
         "post_messages_id_resolve": "what is no longer in doubt is left alone",
@@ -48,26 +52,29 @@ REPEATS: Mapping[str, str] = MappingProxyType(
         "post_breakers_scope_subject_close": _STATE,
         "post_persons_export": "it shows what is stored",
         "post_persons_erase": "who is erased stays so",
-        "post_webhook_callbacks_rotate": "a repeat makes a newer secret, and tells it",
         "post_webhook_callbacks_retire": _STATE,
-        "post_webhook_endpoints_id_deliveries_delivery_redeliver": (
-            "a receiver knows a delivery by its webhook-id"
-        ),
-        "post_webhook_endpoints_id_replay": "a receiver knows a delivery by its webhook-id",
-        "post_webhook_endpoints_id_rotate": "a repeat makes a newer secret, and tells it",
         "post_webhook_endpoints_id_retire": _STATE,
         "post_webhook_endpoints_id_enable": _STATE,
         "post_webhook_endpoints_id_pause": _STATE,
         "post_webhook_endpoints_id_disable": _STATE,
-        "post_webhook_endpoints_id_test": "it tells a test, and nothing else",
         "post_admin_reload": "it reads the configuration as it is then",
         "post_batches_id_pause": _STATE,
         "post_batches_id_resume": _STATE,
         "post_batches_id_cancel": _STATE,
     }
 )
+# These do not, and refuse it.
+ANEW: Mapping[str, str] = MappingProxyType(
+    {
+        "post_webhook_callbacks_rotate": _NEWER,
+        "post_webhook_endpoints_id_deliveries_delivery_redeliver": _AGAIN,
+        "post_webhook_endpoints_id_replay": _AGAIN,
+        "post_webhook_endpoints_id_rotate": _NEWER,
+        "post_webhook_endpoints_id_test": _AGAIN,
+    }
+)
 
 
 def with_reasons(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
-    """The same endpoints, each with its reason."""
-    return [msgspec.structs.replace(each, repeat=REPEATS.get(each.name, "")) for each in endpoints]
+    """The same endpoints, each that refuses the header with its reason."""
+    return [msgspec.structs.replace(each, anew=ANEW.get(each.name, "")) for each in endpoints]

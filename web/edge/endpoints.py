@@ -80,7 +80,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     query: type[msgspec.Struct] | None = None
     path_parameters: Mapping[str, object] = MappingProxyType({})  # name -> annotated type
     headers: Mapping[str, object] = MappingProxyType({})  # of the request: name -> annotated type
-    repeat: str = ""  # of a POST without Idempotency-Key: why it is safe to repeat
+    anew: str = ""  # of what refuses an Idempotency-Key: what each request does anew
     instead: str = ""  # what somebody who looks for a parameter here may have meant
     limited: bool = False  # counted against the account's requests_rate
     problems: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
             codes += _WITH_QUERY
             if issubclass(self.query, PageQuery):
                 codes.append("cursor_invalid")
-        if self.method == "POST" and IDEMPOTENCY_KEY not in self.headers:
+        if self.anew:
             codes.append("idempotency_key_unused")
         if self.limited:
             codes.append("quota_exceeded")
@@ -159,8 +159,8 @@ def _ignored(endpoint: Endpoint) -> Mapping[str, tuple[str, str]]:
     if endpoint.method != "GET" and endpoint.path_parameters:
         detail = "it has no versions: leave If-Match out"
         refused[if_match.HEADER] = (if_match.DIFFERS, detail)
-    if endpoint.method == "POST":
-        detail = f"this takes no {IDEMPOTENCY_KEY}, since {endpoint.repeat}"
+    if endpoint.anew:
+        detail = f"this takes no {IDEMPOTENCY_KEY}: {endpoint.anew}"
         refused[IDEMPOTENCY_KEY] = ("idempotency_key_unused", detail)
     return {name: told for name, told in refused.items() if name not in endpoint.headers}
 

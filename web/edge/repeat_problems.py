@@ -24,7 +24,7 @@ REPEAT_KINDS: Mapping[str, ProblemKind] = MappingProxyType(
         "idempotency_key_unused": ProblemKind(
             400,
             "No Idempotency-Key here",
-            "Leave it out; the detail says why the request is safe to repeat.",
+            "Leave it out; the detail says what a repeat does.",
         ),
         "idempotency_key_reused": ProblemKind(
             422, "Idempotency-Key used for another request", "Make a new key for a new request."
