@@ -1,8 +1,8 @@
 """A background task that takes one step after the other until it is stopped.
 
-Owns its start and its end, and what happens without a database: the step waits for its next turn.
-Owns, too, the repetition of a bounded step within one turn. Must not know what a step does. A step
-that was cut short has to be safe to begin again.
+Owns its start and its end, and what happens without a database: the task rests, and the step waits
+for its next turn. Owns, too, the repetition of a bounded step within one turn. Must not know what a
+step does. A step that was cut short has to be safe to begin again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from storage.faults import UNAVAILABLE, Fenced
 _log = structlog.get_logger(__name__)
 
 Ended = Callable[[asyncio.Task[None]], object]
+REST_SECONDS = 0.1  # after a failed step, also where the next one is due at once or somebody wakes it
 
 
 async def while_full(
@@ -85,6 +86,7 @@ class PeriodicTask:
                 return  # another process has our work; whoever renews the term ends this one
             except UNAVAILABLE as error:
                 _log.warning(waits, error=repr(error))
+                await asyncio.sleep(REST_SECONDS)
             await self._pause()
 
     async def _pause(self) -> None:

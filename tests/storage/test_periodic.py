@@ -58,6 +58,19 @@ async def test_a_step_that_finds_no_database_is_taken_again() -> None:
     assert steps.taken == taken
 
 
+async def test_without_a_database_it_does_not_spin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there was more to do at once, and where somebody wakes it all the time."""
+    monkeypatch.setattr("storage.periodic.REST_SECONDS", NEVER)
+    steps = Steps(*[DatabaseDown("trying again soon")] * 1_000)
+    task = steps.every(0.0)
+    task.start()
+    for _ in range(100):
+        task.wake()
+        await asyncio.sleep(0)
+    assert steps.taken == 1
+    await task.stop()
+
+
 @pytest.mark.parametrize("error", [Fenced("its term has ended"), ZeroDivisionError("a defect")])
 async def test_what_ends_it_is_told(error: Exception) -> None:
     """Without an exception after a take-over: whoever renews the term ends the process."""
