@@ -17,7 +17,7 @@ from storage.faults import UNAVAILABLE, Fenced
 _log = structlog.get_logger(__name__)
 
 Ended = Callable[[asyncio.Task[None]], object]
-REST_SECONDS = 0.1  # after a failed step, also where the next one is due at once or somebody wakes it
+REST_SECONDS = 0.1  # after a failed step, also where somebody wakes it
 
 
 async def while_full(

@@ -15,10 +15,16 @@ WITH looked AS MATERIALIZED (
         SELECT substring(looked.other_idx FROM 16 * place + 1 FOR 16)
         FROM generate_series(0, length(looked.other_idx) / 16 - 1) AS place
     ) AS form (to_idx)
-    JOIN message AS m ON m.to_idx = form.to_idx AND m.id >= $4
-    JOIN submission AS s ON s.message_id = m.id AND s.id >= $4
-    WHERE s.status = ANY($5::smallint[]) AND s.carrier_id IS NULL AND s.part > 0
-      AND coalesce(s.submitted_at <= looked.received_at, m.id < looked.id)
+    CROSS JOIN LATERAL (
+        SELECT id, sender FROM message WHERE to_idx = form.to_idx AND id >= $4
+        OFFSET 0  -- a look-up for each: so few are in doubt that the planner would read every submission for them
+    ) AS m
+    CROSS JOIN LATERAL (
+        SELECT id, connector, submitted_at FROM submission
+        WHERE message_id = m.id AND id >= $4 AND status = ANY($5::smallint[]) AND carrier_id IS NULL AND part > 0
+        OFFSET 0
+    ) AS s
+    WHERE coalesce(s.submitted_at <= looked.received_at, m.id < looked.id)
       AND (m.sender = '' OR ltrim(m.sender, '+') = ltrim(looked.sender, '+'))
       AND (
           s.connector = looked.connector

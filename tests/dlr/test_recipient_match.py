@@ -9,12 +9,15 @@ import pytest
 
 from dlr import recipient_match
 from dlr.connector_groups import ConnectorGroups
+from dlr.in_doubt import IN_DOUBT
 from dlr.ledger import SubmissionRow, apply_receipts, insert_submissions
 from dlr.receipt_rows import Parties
 from dlr.recipient_match import Matched, match_recipients
 from dlr.status import Status
+from storage.ids import id_at
 from storage.pool import Connection
 from tests.dlr.rows import CONNECTOR, World
+from tests.plans import scans
 
 RECIPIENT = 5
 
@@ -203,3 +206,34 @@ async def test_the_young_wait(connection: Connection, world: World) -> None:
     await park(connection, world, "c1")
     matched = await match_recipients(connection, 0, world.now, world.ids)
     assert matched.applied == []
+
+
+async def test_no_day_is_read_whole_for_the_few_that_are_in_doubt(
+    connection: Connection, world: World
+) -> None:
+    """However rare they are: the planner would begin with them, and find them by reading all."""
+    first, *_, last = world.ids.take(30_000)
+    await connection.execute(
+        "INSERT INTO message (id, account, category, connector, data_coding, parts, sender, to_enc,"
+        " to_idx, text) SELECT $1::bigint + n, 1, 1, 7, 0, 1, 's', '', decode(md5(n::text), 'hex'),"
+        " 't' FROM generate_series(0, 29999) AS n",
+        first,
+    )
+    await connection.execute(
+        "INSERT INTO submission (id, message_id, part, parts, account, category, connector, status)"
+        " SELECT id, id, 1, 1, account, category, connector, 60 FROM message"
+    )
+    world.wait(seconds=last - first >> 22)
+    row = await in_doubt(connection, world)
+    await park(connection, world, "c1")
+    await connection.execute("ANALYZE message, submission, unmatched_receipt")
+    horizon, later = id_at(world.now - timedelta(days=1)), id_at(world.now + timedelta(minutes=1))
+    [plan] = await connection.fetchval(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {recipient_match._SQL['unmatched_by_recipient']}",
+        horizon, later, recipient_match.ROWS_MAX, horizon, IN_DOUBT, *ConnectorGroups().pairs(),
+    )  # fmt: skip
+    read = [each for each in scans(plan["Plan"]) if each["Relation Name"] != "unmatched_receipt"]
+    assert {each["Relation Name"].partition("_")[0] for each in read} == {"message", "submission"}
+    assert max(each.get("Rows Removed by Filter", 0) for each in read) < 10
+    found = await connection.fetchval("SELECT carrier_id FROM submission WHERE id = $1", row.id)
+    assert found == "c1"
