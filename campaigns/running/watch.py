@@ -190,7 +190,7 @@ async def wave_counts(connection: Connection, account: int, batch: int) -> Count
     failed = sum(counts.get(name, 0) for name in ("undelivered", "rejected", "expired", "failed"))
     filtered = 0
     if failed:
-        filtered = await connection.fetchval(_SQL["wave_filtered"], batch, _FILTERED)
+        filtered = await connection.fetchval(_SQL["wave_filtered"], batch, until_id, _FILTERED)
     return Counts(
         accepted=counts.get("accepted", 0),
         sent=counts.get("sent", 0),

@@ -72,12 +72,11 @@ WHERE b.id = $1;
 SELECT batch FROM campaign_chunk WHERE campaign = $1 AND no >= $2 GROUP BY batch ORDER BY max(no) DESC LIMIT $3;
 
 -- name: wave_filtered
--- Messages of a batch that a carrier has stopped for their sender or text ($2: these reasons).
-SELECT count(DISTINCT m.id)
-FROM batch_control AS b
-JOIN message AS m ON m.id BETWEEN b.id AND b.until_id AND m.batch_id = b.id
-JOIN submission AS s ON s.message_id = m.id AND s.id >= m.id
-WHERE b.id = $1 AND s.reason = ANY($2::smallint[]) AND NOT s.replaced;
+-- Messages of a batch that a carrier has stopped for their sender or text ($3: these reasons). $2: its last id.
+SELECT count(DISTINCT s.message_id)
+FROM submission AS s
+WHERE s.id >= $1 AND s.message_id BETWEEN $1 AND $2 AND s.reason = ANY($3::smallint[]) AND NOT s.replaced
+  AND (SELECT m.batch_id FROM message AS m WHERE m.id = s.message_id) = $1;
 
 -- name: wave_reach_of
 SELECT until_id FROM batch_control WHERE id = $1;
