@@ -21,6 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from gateway.vitals import Lease, free_bytes
 from gateway.wiring import redirects
+from storage.periodic import failed_in_a_row
 from web.edge.listener import Listener
 from web.health import AliveAnswer, ReadyAnswer
 from web.metrics import MetricsPage
@@ -103,4 +104,6 @@ class StatusServer:
         folder = rooms.config.database.data_dir
         if (free := free_bytes(Path(folder))) is not None:
             yield Sample("sms_disk_free_bytes", free, (str(folder),))
+        for task, steps in failed_in_a_row().items():
+            yield Sample("sms_background_failed_steps", steps, (task,))
         yield from redirects.samples(rooms)

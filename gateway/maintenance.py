@@ -215,8 +215,6 @@ class Maintenance:
             except Fenced as error:
                 self._lost(str(error))
                 raise
-            except UNAVAILABLE as error:
-                _log.warning("maintenance_failed", step=step.name, error=repr(error))
 
         return PeriodicTask(step.name, turn, lambda: step.seconds, ended=ended, pause_first=True)
 

@@ -8,7 +8,8 @@ step does. A step that was cut short has to be safe to begin again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -33,6 +34,19 @@ async def while_full(
             return
 
 
+def failed_in_a_row() -> dict[str, int]:
+    """For each task of this event loop, how many steps have failed since the last good one.
+
+    Of two with one name it is the larger number.
+    """
+    found: dict[str, int] = {}
+    for task in asyncio.all_tasks():
+        if isinstance(task, _Running):
+            name = task.get_name()
+            found[name] = max(task.periodic.failed, found.get(name, 0))
+    return found
+
+
 class PeriodicTask:
     """A task that is not yet started."""
 
@@ -50,6 +64,7 @@ class PeriodicTask:
         `ended` is told when the task has ended by itself, which it should not.
         """
         self._name = name
+        self.failed = 0  # steps since the last good one
         self._step = step
         self._pause_seconds = pause_seconds
         self._ended = ended
@@ -59,7 +74,7 @@ class PeriodicTask:
 
     def start(self) -> None:
         """Start the task."""
-        self._task = asyncio.create_task(self._run(), name=self._name)
+        self._task = _Running(self, self._run(), self._name)
         self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
@@ -82,9 +97,11 @@ class PeriodicTask:
         while True:
             try:
                 await self._step()
+                self.failed = 0
             except Fenced:
                 return  # another process has our work; whoever renews the term ends this one
             except UNAVAILABLE as error:
+                self.failed += 1
                 _log.warning(waits, error=repr(error))
                 await asyncio.sleep(REST_SECONDS)
             await self._pause()
@@ -100,3 +117,11 @@ class PeriodicTask:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+class _Running(asyncio.Task[None]):
+    """A task that is known to the event loop, and by which its PeriodicTask is found."""
+
+    def __init__(self, periodic: PeriodicTask, run: Coroutine[Any, Any, None], name: str) -> None:
+        super().__init__(run, loop=asyncio.get_running_loop(), name=name)
+        self.periodic = periodic

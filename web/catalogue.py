@@ -46,6 +46,9 @@ CATALOGUE: Mapping[str, MetricKind] = MappingProxyType(
         "sms_partitions_missing": MetricKind(
             "gauge", "Day partitions that are due and could not be made."
         ),
+        "sms_background_failed_steps": MetricKind(
+            "gauge", "Steps of this background work that failed since its last good one.", ("task",)
+        ),
         "sms_backup_last_timestamp_seconds": MetricKind(
             "gauge", "The moment that the last backup shows, since 1970; 0 without one."
         ),

@@ -188,6 +188,14 @@ ALERTS = (
         age=900,
     ),
     Alert(
+        "SmsBackgroundFails",
+        "max by (task) (sms_background_failed_steps) > 0",
+        "10m",
+        WARNING,
+        "Background work gets no further",
+        "The last {{ $value }} steps of `{{ $labels.task }}` have failed.",
+    ),
+    Alert(
         "SmsCampaignPaused",
         'sum(increase(sms_campaign_moves_total{move="paused"}[15m])) > 0',
         "0m",

@@ -29,6 +29,7 @@ from smpp.vocabulary import status_name
 from storage.categories import Category
 from storage.group_commit import GroupCommit
 from storage.names import SANDBOX
+from storage.periodic import failed_in_a_row
 from web.metrics import cumulative
 from web.samples import HistogramSample, Sample
 
@@ -103,6 +104,8 @@ def _vitals(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_backup_last_timestamp_seconds", rooms.backups.timestamp)
     yield Sample("sms_partitions_missing", rooms.partitions.missing)
     yield Sample("sms_pool_waiting", rooms.database.read.waiting, ("read",))
+    for task, steps in failed_in_a_row().items():
+        yield Sample("sms_background_failed_steps", steps, (task,))
     folder = rooms.config.database.data_dir
     if (free := free_bytes(Path(folder))) is not None:
         yield Sample("sms_disk_free_bytes", free, (str(folder),))

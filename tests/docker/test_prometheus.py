@@ -213,6 +213,11 @@ BROKEN: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
         "20m",
         {},
     ),
+    "SmsBackgroundFails": (
+        [series("sms_background_failed_steps", "0x5 1+1x40", 'task="expiry"')],
+        "20m",
+        {"task": "expiry"},
+    ),
     "SmsCampaignPaused": (
         [series("sms_campaign_moves_total", "0x5 1x40", 'move="paused"')],
         "7m",

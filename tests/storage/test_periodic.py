@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from storage.faults import DatabaseDown, Fenced
-from storage.periodic import PeriodicTask, while_full
+from storage.periodic import PeriodicTask, failed_in_a_row, while_full
 
 NEVER = 3_600.0
 
@@ -71,6 +71,22 @@ async def test_without_a_database_it_does_not_spin(monkeypatch: pytest.MonkeyPat
     await task.stop()
 
 
+async def test_a_task_that_fails_each_time_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until a step is good again, and no longer than it runs."""
+    monkeypatch.setattr("storage.periodic.REST_SECONDS", 0.0)
+    steps = Steps(None, DatabaseDown("away"), DatabaseDown("away"), None)
+    task = steps.every(NEVER)
+    assert failed_in_a_row() == {}
+    task.start()
+    await steps.until(lambda: steps.taken == 1)
+    for taken, failed in ((2, 1), (3, 2), (4, 0)):
+        await woken(steps, task, taken)
+        await asyncio.sleep(0)
+        assert failed_in_a_row() == {"steps": failed}
+    await task.stop()
+    assert failed_in_a_row() == {}
+
+
 @pytest.mark.parametrize("error", [Fenced("its term has ended"), ZeroDivisionError("a defect")])
 async def test_what_ends_it_is_told(error: Exception) -> None:
     """Without an exception after a take-over: whoever renews the term ends the process."""
@@ -94,7 +110,8 @@ async def test_it_is_woken_from_a_pause_also_from_the_first() -> None:
 
 
 async def woken(steps: Steps, task: PeriodicTask, taken: int) -> None:
-    await asyncio.sleep(0)
+    for _ in range(5):  # it has come to its pause
+        await asyncio.sleep(0)
     assert steps.taken == taken - 1
     task.wake()
     await steps.until(lambda: steps.taken == taken)
