@@ -35,11 +35,12 @@ def crossed(moments: Sequence[Moment], drift: float = 0.0) -> tuple[float, ...]:
 
     `drift`: what the sum is to be at information 1; 0 where nothing differs.
     """
-    inside = _Inside(moments)
+    inside = _Inside(moments[:-1])  # nothing goes on from the last one, so its limit needs no cells
     found = []
-    for each in moments:
+    for place, each in enumerate(moments):
         found.append(inside.leaves(each, drift))
-        inside.go(each, drift)
+        if place < len(moments) - 1:
+            inside.go(each, drift)
     return tuple(accumulate(found))
 
 
