@@ -23,6 +23,7 @@ from dlr.zones import Edge
 from storage import sql
 from storage.ids import EPOCH_UNIX_MS
 from storage.pool import Connection
+from storage.reading import by_sets
 
 _SQL = sql.load("dlr")
 
@@ -93,14 +94,11 @@ async def batch_counts(
     """Messages of one batch under the names of COUNTS; empty where it has none. `until_id`: its
     last id.
 
-    In the caller's transaction, or ValueError. The planner knows nothing of tables that were filled
-    just now. It would go through all submissions for each message.
+    In the caller's transaction, or ValueError.
     """
     if not connection.is_in_transaction():
         raise ValueError("how a batch is counted is set for a transaction")
-    await connection.execute(
-        "SET LOCAL enable_nestloop = off; SET LOCAL plan_cache_mode = force_custom_plan"
-    )
+    await by_sets(connection)
     groups = await message_counts(
         connection, Span(batch, until_id + 1, account=account, batch=batch)
     )

@@ -36,7 +36,7 @@ from dlr.status import Status
 from dlr.thresholds import Threshold
 from storage.categories import Category
 from storage.pool import Connection
-from storage.reading import ReportTooSlow, reading
+from storage.reading import ReportTooSlow, by_sets, reading
 
 UTC_ZONE = ZoneInfo("UTC")
 FAILURE_CODES_MAX = 200
@@ -284,12 +284,7 @@ async def snapshot(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connecti
             reading(pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            # Freshly filled tables have no statistics yet. A nested loop over what the planner took
-            # for a handful of rows then runs into the time limit, at 40 000 messages already.
-            # And a generic plan groups by all that might have been asked for: twice the time.
-            await connection.execute(
-                "SET LOCAL enable_nestloop = off; SET LOCAL plan_cache_mode = force_custom_plan"
-            )
+            await by_sets(connection)
             yield connection
     except asyncpg.QueryCanceledError as error:
         raise ReportTooSlow(str(error)) from error

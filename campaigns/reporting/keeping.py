@@ -23,6 +23,7 @@ from storage.crypto import NumberVault
 from storage.ids import id_at
 from storage.periodic import Ended, PeriodicTask
 from storage.pool import Connection, Dedicated
+from storage.reading import by_sets
 
 _SQL = sql.load("campaigns")
 TURN_SECONDS = 30.0
@@ -57,9 +58,7 @@ class BatchCounter:
 
         What its messages, its plan or its chunks no longer tell is not counted: it is closed.
         """
-        await connection.execute(
-            "SET LOCAL enable_nestloop = off; SET LOCAL plan_cache_mode = force_custom_plan"
-        )
+        await by_sets(connection)
         [found] = [each for each in await batches_of(connection, campaign) if each.batch == batch]
         before = await stored(connection, campaign, [batch])
         counted: Cells = {}
