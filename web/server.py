@@ -41,7 +41,6 @@ from web.api.power import PowerApi
 from web.api.preview import PreviewApi
 from web.api.proofs import ProofsApi
 from web.api.raw_deliveries import RawApi
-from web.api.repeats import with_reasons
 from web.api.reports import ReportsApi
 from web.api.routes import RoutesApi
 from web.api.segment_counts import SegmentCountsApi
@@ -129,7 +128,6 @@ def create_app(services: Services, settings: ServerSettings) -> web.Application:
     )
     page = MetricsPage(services.snapshot, counters.samples, listener.samples, wrong_keys.samples)
     endpoints += HealthApi(services, access, page, metrics_key=settings.metrics_key).routes()
-    endpoints = with_reasons(endpoints)
     documentation = DocumentationApi(endpoints)
     mount(app, [*endpoints, *documentation.routes()], access.key)
     return app

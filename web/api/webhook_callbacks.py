@@ -15,7 +15,7 @@ from msgspec import Meta
 from dlr.webhooks.endpoints import Secret
 from dlr.webhooks.owner_wishes import Actor
 from web.api.webhook_shapes import KeyResource, RotateRequest, keys_of, read_rotation, told_once
-from web.api.webhooks import READ, WRITE
+from web.api.webhooks import NEWER_SECRET, READ, WRITE
 from web.edge.access import Access
 from web.edge.bodies import BodyReader
 from web.edge.endpoints import Endpoint as Door
@@ -69,6 +69,7 @@ class WebhookCallbacksApi:
                 description="The first one allows messages to name a `callback`. Both sign for "
                 "`overlap_seconds`.",
                 scope=WRITE,
+                anew=NEWER_SECRET,
                 request=RotateRequest,
                 request_optional=True,
                 answers={200: NewCallbackKey},

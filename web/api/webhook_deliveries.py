@@ -22,7 +22,7 @@ from dlr.webhooks.owner_wishes import Actor, LogFilter, ReplayWish
 from messages.body_faults import Faults
 from messages.models import FieldError
 from storage.ids import AHEAD_MAX, format_id, parse_id, time_of
-from web.api.webhooks import IN_PATH, ONE, READ, WHAT, WRITE, EndpointId
+from web.api.webhooks import IN_PATH, ONE, READ, TOLD_AGAIN, WHAT, WRITE, EndpointId
 from web.edge.access import Access
 from web.edge.arguments import not_found, path_id, read_body, refusal
 from web.edge.bodies import BodyReader
@@ -147,6 +147,7 @@ class WebhookDeliveriesApi:
                 handler=self.redeliver,
                 summary="Tell a delivery once more, now",
                 scope=WRITE,
+                anew=TOLD_AGAIN,
                 path_parameters={"id": EndpointId, "delivery": DeliveryId},
                 answers={202: RedeliveredAnswer},
             ),
@@ -158,6 +159,7 @@ class WebhookDeliveriesApi:
                 description="50 a second, behind what is fresh, each under the id it had. What "
                 "waits already does not do so twice.",
                 scope=WRITE,
+                anew=TOLD_AGAIN,
                 path_parameters=IN_PATH,
                 request=ReplayRequest,
                 answers={202: ReplayAnswer},

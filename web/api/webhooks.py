@@ -49,6 +49,9 @@ from web.services import Services
 
 READ = "webhooks:read"
 WRITE = "webhooks:write"
+# Why a call takes no Idempotency-Key.
+NEWER_SECRET = "each request makes a newer secret"
+TOLD_AGAIN = "each request tells it again"
 PATH = "/v1/webhook-endpoints"
 ONE = PATH + "/{id}"
 WHAT = "webhook endpoint"
@@ -171,6 +174,7 @@ class WebhooksApi:
                 description="Both sign for `overlap_seconds`, so that receivers can follow; "
                 "`retire` ends the old ones sooner.",
                 scope=WRITE,
+                anew=NEWER_SECRET,
                 path_parameters=IN_PATH,
                 request=RotateRequest,
                 request_optional=True,
@@ -194,6 +198,7 @@ class WebhooksApi:
                 summary="Send a `webhook.test` now",
                 description="Also to an endpoint that is paused or disabled. Changes no state.",
                 scope=WRITE,
+                anew=TOLD_AGAIN,
                 path_parameters=IN_PATH,
                 answers={200: TestAnswer},
             ),

@@ -10,10 +10,65 @@ from typing import Any
 
 from tests.web.docs.test_openapi import described
 from tests.web.served import Api
-from web.api.repeats import ANEW, SAFE
+from web.api.webhooks import NEWER_SECRET, TOLD_AGAIN
 from web.edge.idempotent import HEADER, REPLAYED
 from web.edge.scopes import SCOPES
 
+_NOTHING = "it stores nothing"
+_STATE = "a repeat finds it done"
+
+# These keep what the header asks for by themselves, so it may be there, and why.
+SAFE = {
+    "post_messages_resolve": "what is no longer in doubt is left alone",
+    "post_messages_id_resolve": "what is no longer in doubt is left alone",
+    "post_messages_preview": _NOTHING,
+    "post_messages_id_cancel": _STATE,
+    "post_suppressions": "a number is on the list once",
+    "post_suppressions_compare": _NOTHING,
+    "post_numbers_validate": _NOTHING,
+    "post_complaints": "a complaint is stored once by its id",
+    "post_conversions": "a conversion is stored once by its id",
+    "post_conversions_batch": "a conversion is stored once by its id",
+    "post_contacts": "a contact is made once, by its external id and its numbers",
+    "post_contacts_merge": "what was merged is one contact already",
+    "post_contacts_import": "the same file is imported once",
+    "post_contacts_import_id_undo": "an import is undone once",
+    "post_events": "an event is stored once by its id",
+    "post_segments_preview": _NOTHING,
+    "post_segments_id_preview": "it counts anew",
+    "post_segments_id_members": "a contact is a member once",
+    "post_templates_id_approvals": "the latest word of a provider holds",
+    "post_templates_id_waivers": "the latest word about a warning holds",
+    "post_templates_lint": _NOTHING,
+    "post_templates_render": _NOTHING,
+    "post_campaigns_id_plan": "it plans anew",
+    "post_campaigns_id_start": "a campaign is started once",
+    "post_campaigns_id_pause": _STATE,
+    "post_campaigns_id_resume": _STATE,
+    "post_campaigns_id_cancel": _STATE,
+    "post_campaigns_id_decide": "an experiment is decided once",
+    "post_breakers_scope_subject_open": _STATE,
+    "post_breakers_scope_subject_close": _STATE,
+    "post_persons_export": "it shows what is stored",
+    "post_persons_erase": "who is erased stays so",
+    "post_webhook_callbacks_retire": _STATE,
+    "post_webhook_endpoints_id_retire": _STATE,
+    "post_webhook_endpoints_id_enable": _STATE,
+    "post_webhook_endpoints_id_pause": _STATE,
+    "post_webhook_endpoints_id_disable": _STATE,
+    "post_admin_reload": "it reads the configuration as it is then",
+    "post_batches_id_pause": _STATE,
+    "post_batches_id_resume": _STATE,
+    "post_batches_id_cancel": _STATE,
+}
+# These do not, and refuse it.
+ANEW = {
+    "post_webhook_callbacks_rotate": NEWER_SECRET,
+    "post_webhook_endpoints_id_deliveries_delivery_redeliver": TOLD_AGAIN,
+    "post_webhook_endpoints_id_replay": TOLD_AGAIN,
+    "post_webhook_endpoints_id_rotate": NEWER_SECRET,
+    "post_webhook_endpoints_id_test": TOLD_AGAIN,
+}
 FILES = {"post_suppressions_import"}  # web/api/test_suppression_imports.py sends one twice
 
 
