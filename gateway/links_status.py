@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from gateway.vitals import Lease, free_bytes
+from gateway.vitals import Lease
 from gateway.wiring import redirects
-from storage.periodic import failed_in_a_row
+from gateway.wiring.process_samples import vitals
 from web.edge.listener import Listener
 from web.health import AliveAnswer, ReadyAnswer
 from web.metrics import MetricsPage
@@ -96,14 +94,5 @@ class StatusServer:
 
     def _samples(self) -> Iterator[Sample | HistogramSample]:
         rooms = self._rooms
-        yield Sample("sms_build_info", 1, (version("smsgate"), str(rooms.term.node)))
-        yield Sample("sms_loop_lag_seconds", rooms.loop_lag.seconds())
-        yield Sample("sms_database_up", float(self._lease.database_up))
-        yield Sample("sms_term_seconds_left", self._lease.seconds_left())
-        yield Sample("sms_clock_skew_seconds", self._lease.clock_skew)
-        folder = rooms.config.database.data_dir
-        if (free := free_bytes(Path(folder))) is not None:
-            yield Sample("sms_disk_free_bytes", free, (str(folder),))
-        for task, steps in failed_in_a_row().items():
-            yield Sample("sms_background_failed_steps", steps, (task,))
+        yield from vitals(rooms, self._lease)
         yield from redirects.samples(rooms)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dispatch.answers.delivery_time import BUCKETS as DELIVERY_BUCKETS
@@ -20,16 +18,15 @@ from dlr.anomalies.detectors import DETECTORS
 from dlr.reasons import Reason
 from dlr.status import Status
 from dlr.webhooks.endpoint_state import State
-from gateway.vitals import free_bytes
 from gateway.wiring import campaigns, caps, contacts, redirects, rollups
 from gateway.wiring.message_templates import VALUE_ENDS
+from gateway.wiring.process_samples import vitals
 from recipients.replies import ReplyClass
 from smpp.client import BindState
 from smpp.vocabulary import status_name
 from storage.categories import Category
 from storage.group_commit import GroupCommit
 from storage.names import SANDBOX
-from storage.periodic import failed_in_a_row
 from web.metrics import cumulative
 from web.samples import HistogramSample, Sample
 
@@ -50,8 +47,8 @@ _SESSION_PDUS = (
 
 def snapshot(rooms: Rooms) -> Iterator[Sample | HistogramSample]:
     """Every sample of this process but the HTTP ones, which the web server counts itself."""
-    yield Sample("sms_build_info", 1, (version("smsgate"), str(rooms.term.node)))
-    yield from _vitals(rooms)
+    yield from vitals(rooms, rooms.maintenance.lease)
+    yield from _storage(rooms)
     yield from _accepting(rooms)
     for dispatch in rooms.dispatcher.connectors.values():
         if dispatch.pool is not None or dispatch.connector != SANDBOX:  # until it is used
@@ -95,20 +92,10 @@ def _breakers(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_breakers_lifted_total", rooms.breakers.watch.lifted)
 
 
-def _vitals(rooms: Rooms) -> Iterator[Sample]:
-    yield Sample("sms_loop_lag_seconds", rooms.loop_lag.seconds())
-    lease = rooms.maintenance.lease
-    yield Sample("sms_database_up", float(lease.database_up))
-    yield Sample("sms_term_seconds_left", lease.seconds_left())
-    yield Sample("sms_clock_skew_seconds", lease.clock_skew)
+def _storage(rooms: Rooms) -> Iterator[Sample]:
     yield Sample("sms_backup_last_timestamp_seconds", rooms.backups.timestamp)
     yield Sample("sms_partitions_missing", rooms.partitions.missing)
     yield Sample("sms_pool_waiting", rooms.database.read.waiting, ("read",))
-    for task, steps in failed_in_a_row().items():
-        yield Sample("sms_background_failed_steps", steps, (task,))
-    folder = rooms.config.database.data_dir
-    if (free := free_bytes(Path(folder))) is not None:
-        yield Sample("sms_disk_free_bytes", free, (str(folder),))
 
 
 def _accepting(rooms: Rooms) -> Iterator[Sample]:
