@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from math import log, sqrt
+from math import sqrt
 from random import Random
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.experiments import successes
 from campaigns.decisions import planned
 from campaigns.decisions.counting import ArmCounts
 from campaigns.decisions.decided import How
@@ -181,15 +182,6 @@ def bounds_once(monkeypatch: pytest.MonkeyPatch) -> None:
         planned, "bound",
         lambda looks, level, before, *rest: kept(looks, level, tuple(before), *rest),
     )  # fmt: skip
-
-
-def successes(random: Random, people: int, rate: float) -> int:
-    found, place, scale = 0, 0, log(1 - rate)
-    while True:
-        place += 1 + int(log(1 - random.random()) / scale)
-        if place > people:
-            return found
-        found += 1
 
 
 def decided(

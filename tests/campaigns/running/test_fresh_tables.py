@@ -8,6 +8,7 @@ from __future__ import annotations
 from campaigns.running.states import CampaignState
 from dlr.status import Status
 from tests.campaigns.running.shop import shopping
+from tests.fresh_tables import without_statistics
 
 PEOPLE = 6_000
 
@@ -16,13 +17,7 @@ async def test_a_campaign_in_tables_without_statistics_is_judged_and_finished(
     database_url: str,
 ) -> None:
     async with shopping(database_url) as shop:
-        for table in ("message", "submission", "outbox"):
-            leaves = await shop.connection.fetch(
-                "SELECT inhrelid::regclass::text AS name FROM pg_inherits"
-                " WHERE inhparent = $1::regclass", table,
-            )  # fmt: skip
-            for name in [leaf["name"] for leaf in leaves] or [table]:
-                await shop.connection.execute(f"ALTER TABLE {name} SET (autovacuum_enabled = off)")
+        await without_statistics(shop.connection, "message", "submission", "outbox")
         await shop.people(PEOPLE)
         campaign = await shop.running()
         await shop.feed.turn()

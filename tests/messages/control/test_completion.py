@@ -15,6 +15,7 @@ from messages.control.completion import KIND, BatchCompletion
 from storage.ids import format_id
 from tests.dispatch.told import somebody_asks, told_others
 from tests.dispatch.world import CONNECTOR, World, running, wall_ms
+from tests.fresh_tables import without_statistics
 
 LATER_MS = 120_000
 
@@ -98,14 +99,7 @@ async def test_nobody_asks_for_what_is_being_accepted_or_long_past(world: World)
 async def test_a_large_batch_is_told_although_its_tables_have_no_statistics(world: World) -> None:
     """As each day's have not, when its first batch is through."""
     await somebody_asks(world.connection, "batch.*")
-    for parent in ("message", "submission"):
-        for leaf in await world.connection.fetch(
-            "SELECT inhrelid::regclass::text AS name FROM pg_inherits"
-            " WHERE inhparent = $1::regclass", parent,
-        ):  # fmt: skip
-            await world.connection.execute(
-                f"ALTER TABLE {leaf['name']} SET (autovacuum_enabled = off)"
-            )
+    await without_statistics(world.connection, "message", "submission")
     _, ids = await batch(world, size=20_000)
     await world.connection.execute("DELETE FROM outbox WHERE id = ANY($1)", ids)
     now = datetime.now(UTC)
